@@ -21,7 +21,6 @@ import (
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ws "github.com/libp2p/go-libp2p/p2p/transport/websocket"
-	webtransport "github.com/libp2p/go-libp2p/p2p/transport/webtransport"
 	"github.com/multiformats/go-multiaddr"
 )
 
@@ -96,7 +95,7 @@ func (h *Host) startHost() error {
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()), // a port in use must be an error, not a second listener
 		libp2p.Transport(quic.NewTransport),
 		libp2p.Transport(ws.New, ws.WithTLSConfig(h.cfg.TLS)),
-		libp2p.Transport(webtransport.New),
+		libp2p.Transport(newWebTransport),
 		libp2p.DisableMetrics(), // libp2p's are global: fifty hosts in a process would share them
 	}
 	if len(h.cfg.announce) > 0 {

@@ -21,7 +21,6 @@ import (
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ws "github.com/libp2p/go-libp2p/p2p/transport/websocket"
-	webtransport "github.com/libp2p/go-libp2p/p2p/transport/webtransport"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -96,7 +95,7 @@ func (r *ProbeResult) probe(ctx context.Context, ours hello) (err error) {
 		return fmt.Errorf("making a key: %w", err)
 	}
 	h, err := libp2p.New(libp2p.Identity(id), libp2p.NoListenAddrs, libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.UserAgent(ours.Agent),
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport), libp2p.Transport(ws.New), libp2p.Transport(webtransport.New))
+		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport), libp2p.Transport(ws.New), libp2p.Transport(newWebTransport))
 	if err != nil {
 		return fmt.Errorf("starting a host: %w", err)
 	}
