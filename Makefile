@@ -43,12 +43,18 @@ cross: ## compile for the systems that CI does not run on
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -o /dev/null ./cmd/paradox
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) build -trimpath -o /dev/null ./cmd/paradox
 
-# Networks under storms run alone: what else would run beside them is weather of another kind. Those on hosts of their own are
-# `make netns`: they need what not every machine gives.
-REST = $(filter-out %/testnet/chaos %/testnet/netns,$(if $(filter ./...,$(PKG)),$(shell $(GO) list ./...),$(PKG)))
+# Networks of real sockets and processes run one package after the other, and those under storms alone: what else would run beside
+# them is weather of another kind. Those on hosts of their own are `make netns`: they need what not every machine gives.
+ALL    = $(shell $(GO) list $(PKG))
+LIVE   = $(filter %/chain %/chain/svm %/chain/wallet %/cmd/paradox %/node %/p2p %/testnet,$(ALL))
+STORMS = $(filter %/testnet/chaos,$(ALL))
+REST   = $(filter-out $(LIVE) $(STORMS) %/testnet/netns,$(ALL))
 test: $(if $(filter ./... ./chain% ./testnet% ./cmd%,$(PKG)),svm-deps) ## all Go tests with the race detector (PKG=./netting RUN=TestX to choose, RACE= without it)
-	$(if $(REST),.ci/gotest $(RACE) -timeout 30m -run '$(RUN)' $(REST))
-	$(if $(filter ./... ./testnet/... ./testnet/chaos,$(PKG)),.ci/gotest $(RACE) -timeout 25m -run '$(RUN)' ./testnet/chaos)
+	rc=0; \
+	$(if $(REST),.ci/gotest $(RACE) -timeout 30m -run '$(RUN)' $(REST) || rc=1;) \
+	$(if $(LIVE),.ci/gotest $(RACE) -p 1 -timeout 30m -run '$(RUN)' $(LIVE) || rc=1;) \
+	$(if $(STORMS),.ci/gotest $(RACE) -timeout 25m -run '$(RUN)' $(STORMS) || rc=1;) \
+	exit $$rc
 
 netns: ## networks of hosts in Linux network namespaces; needs iproute2, nftables, and root or user namespaces
 	.ci/gotest -timeout 15m ./testnet/netns
