@@ -80,6 +80,15 @@ func (v *memVault) deposit(mint intent.Key, entry uint32, amount uint64) {
 	v.emit(ledger.Event{Tag: ledger.EventDeposit, Mint: mint, Entry: entry, Amount: amount})
 }
 
+// withdraw asks for an amount and takes it at once, as the vault lets a wallet after the delay.
+func (v *memVault) withdraw(mint intent.Key, entry uint32, amount uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.emit(ledger.Event{Tag: ledger.EventRequest, Mint: mint, Entry: entry, Amount: amount, Unlock: v.slot})
+	v.generation++
+	v.emit(ledger.Event{Tag: ledger.EventWithdraw, Mint: mint, Entry: entry, Amount: amount, Generation: v.generation})
+}
+
 // tick lets slots pass, so that cuts become old enough to be proposed.
 func (v *memVault) tick(ctx context.Context) {
 	t := time.NewTicker(10 * time.Millisecond)

@@ -63,9 +63,15 @@ func TestANodeFromASnapshot(t *testing.T) {
 		if _, err := n.facade.Round(t.Context(), h+1); !errors.Is(err, api.ErrBeforeSnapshot) {
 			t.Errorf("round %d: %v", h+1, err)
 		}
+		if _, err := n.facade.Statement(t.Context(), h+1, a.pub, api.Page{Limit: 1}); !errors.Is(err, api.ErrBeforeSnapshot) {
+			t.Errorf("the statement of height %d: %v", h+1, err)
+		}
 	}
 	if _, err := n.facade.Round(t.Context(), info.Height+1); err != nil {
 		t.Errorf("the first round after the snapshot: %v", err)
+	}
+	if s, err := n.facade.Statement(t.Context(), info.Height+1, a.pub, api.Page{Limit: 1}); err != nil || s.Balances[0].Opening != s.Balances[0].Before || s.Balances[0].Delta.Zero() {
+		t.Errorf("the first statement after the snapshot: %+v, %v", s, err)
 	}
 	for from, want := range map[uint64]bool{1: false, info.Height: true, info.Height + 1: true} {
 		request, err := encodeWire(syncRequest{From: from, Max: maxCertificates})

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
+	"slices"
 	"testing"
 
+	client "github.com/phantom-paradox/paradox/clients/go"
 	"github.com/phantom-paradox/paradox/intent"
 	"github.com/phantom-paradox/paradox/netting"
 	"github.com/phantom-paradox/paradox/node/api"
@@ -80,5 +83,86 @@ func TestAProvisionalHeightHasNoStatement(t *testing.T) {
 	})
 	if _, err := c.nodes[0].facade.Statement(t.Context(), 1, a.pub, api.Page{Limit: 1}); !errors.Is(err, api.ErrNotSettled) {
 		t.Error(err)
+	}
+}
+
+// A sale, an item and a withdrawal, read page by page through the client, by the buyer, the seller and who gets the fees.
+func TestStatementsOfATrade(t *testing.T) {
+	c := newCluster(t, 1)
+	c.start(0)
+	buyer, maker := c.wallet(0, 1_000_000), c.wallet(1, 0)
+	c.seen()
+	cl, mint := c.dial(0), c.file.Mints[0].Mint
+	item := maker.pub.String() + "/sword"
+	c.settled(c.hand(cl, c.sign(maker, intent.Intent{Kind: intent.Issue, To: &maker.pub, Item: item})))
+	ask := c.sign(maker, intent.Intent{Kind: intent.Ask, Mint: &mint, Amount: 5000, Item: item})
+	askID := c.hand(cl, ask)[0]
+	fee := intent.Fee(5000, c.file.FeeBps)
+	var bought []intent.ID
+	bought = append(bought, c.hand(cl, c.sign(buyer, intent.Intent{Kind: intent.Buy, Mint: &mint, Amount: 5000, Fee: fee, Ask: &askID}))...)
+	c.settled(bought)
+	height := func(id intent.ID) uint64 {
+		s, err := cl.Intent(t.Context(), id)
+		if err != nil || s.Accepted == nil {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		return s.Accepted.Height
+	}
+	statement := func(h uint64, w intent.Key) (*client.Statement, client.StatementLine) {
+		s, err := cl.Statement(t.Context(), h, w)
+		if err != nil || len(s.Balances) != 1 {
+			t.Fatalf("height %d: %+v, %v", h, s, err)
+		}
+		return s, s.Balances[0]
+	}
+	sale := height(bought[0])
+	s, l := statement(sale, buyer.pub)
+	if l.Out != fmt.Sprint(5000+fee) || l.In != "0" || l.Closing != 1_000_000-5000-fee || !slices.Equal(s.Gained, []string{item}) || len(s.Given) > 0 {
+		t.Errorf("the buyer: %+v", s)
+	}
+	if x := s.Intents[len(s.Intents)-1]; x.Direction != api.Outward || x.Item != item || x.ID != bought[0] || *x.Counterparty != maker.pub {
+		t.Errorf("the buyer's intent: %+v", x)
+	}
+	s, l = statement(sale, maker.pub)
+	if l.In != "5000" || l.Out != "0" || l.Opening != 0 || l.Closing != 5000 || !slices.Equal(s.Given, []string{item}) || len(s.Gained) > 0 {
+		t.Errorf("the seller: %+v", s)
+	}
+	s, l = statement(sale, c.file.FeeOwner)
+	if l.In != fmt.Sprint(fee) || s.Intents[0].Direction != api.FeeOnly {
+		t.Errorf("who gets the fees: %+v", s)
+	}
+	c.vault.withdraw(mint, 1, 250) // the buyer's entry
+	c.seen()
+	var many []*intent.Signed
+	for range 5 {
+		many = append(many, c.pay(buyer, maker, 10))
+	}
+	paid := c.hand(cl, many...)
+	c.settled(paid)
+	first := height(paid[0])
+	_, l = statement(first, buyer.pub)
+	if l.Withdrawn != "250" || l.Before != 1_000_000-5000-fee || l.Opening != l.Before-250 {
+		t.Errorf("after a withdrawal: %+v", l)
+	}
+	c.statementPages(t, first, buyer.pub)
+}
+
+// statementPages reads a statement's intents by one, two and all, and expects the same each time.
+func (c *cluster) statementPages(t *testing.T, height uint64, w intent.Key) {
+	t.Helper()
+	whole := read[client.Statement](c, 0, fmt.Sprintf("/api/rounds/%d/wallets/%s?limit=200", height, w))
+	for _, limit := range []int{1, 2} {
+		var got []client.StatementIntent
+		after := ""
+		for range len(whole.Intents) + 1 {
+			page := read[client.Statement](c, 0, fmt.Sprintf("/api/rounds/%d/wallets/%s?limit=%d&after=%s", height, w, limit, after))
+			got = append(got, page.Intents...)
+			if after = page.Next; after == "" {
+				break
+			}
+		}
+		if after != "" || len(got) == 0 || !reflect.DeepEqual(got, whole.Intents) {
+			t.Errorf("by %d: %d intents, %q behind them, of %d", limit, len(got), after, len(whole.Intents))
+		}
 	}
 }

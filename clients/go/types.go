@@ -144,12 +144,13 @@ type Member struct {
 
 // Network is the network as a node sees it.
 type Network struct {
-	Name      string      `json:"name"`
-	Hash      intent.Hash `json:"hash"`
-	Members   []Member    `json:"members"`
-	Threshold uint32      `json:"threshold"`
-	Epoch     uint32      `json:"epoch"`
-	Changes   []Change    `json:"changes,omitempty"`
+	Name      string        `json:"name"`
+	Hash      intent.Hash   `json:"hash"`
+	Mints     []intent.Mint `json:"mints"`
+	Members   []Member      `json:"members"`
+	Threshold uint32        `json:"threshold"`
+	Epoch     uint32        `json:"epoch"`
+	Changes   []Change      `json:"changes,omitempty"`
 }
 
 // Evidence is two votes of one member that no honest one casts together.

@@ -37,28 +37,29 @@ in use. With --json an error is one line on standard error: {"error":{"exit":2,"
 type cli struct {
 	JSON bool `name:"json" help:"Answer as JSON, for programs."`
 
-	Testnet  testnetCmd  `cmd:"" help:"A whole network on this machine."`
-	Init     initCmd     `cmd:"" help:"Make a home for a node: keys, network file, configuration."`
-	Run      runCmd      `cmd:"" help:"Run a node."`
-	Resume   resumeCmd   `cmd:"" help:"Let a stopped node vote again that had stopped voting for a reason that a person must judge."`
-	Status   statusCmd   `cmd:"" help:"What a node does now; the exit code says whether it is in step."`
-	Health   healthCmd   `cmd:"" help:"Ask a node how it is; the exit code says so too."`
-	Peers    peersCmd    `cmd:"" help:"Who is connected, and the addresses to hand to others."`
-	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong, and say what to do."`
-	Network  networkCmd  `cmd:"" help:"Network files, and the members: who they are, admit, remove."`
-	Wallet   walletCmd   `cmd:"" help:"Your money: keys, deposits, withdrawals. It asks the chain, never a node."`
-	Vault    vaultCmd    `cmd:"" help:"The network's vault on chain: found it, look at it."`
-	Intent   intentCmd   `cmd:"" help:"Sign what you wish and hand it to a node."`
-	Session  sessionCmd  `cmd:"" help:"Keys that may spend for a wallet, within limits."`
-	Keys     keysCmd     `cmd:"" help:"Key files: show the public halves, seal with a passphrase."`
-	Evidence evidenceCmd `cmd:"" help:"Members that contradicted themselves, with proof."`
-	Batch    batchCmd    `cmd:"" help:"Decided batches."`
-	Snapshot snapshotCmd `cmd:"" help:"Begin new nodes from the state of another."`
-	Netting  nettingCmd  `cmd:"" help:"Netting itself, without a network."`
-	Bench    benchCmd    `cmd:"" help:"Measure this machine."`
-	Akash    akashCmd    `cmd:"" help:"Run a node on Akash: the deployment file, its check, its cost."`
-	Config   configCmd   `cmd:"" help:"Every setting, its value, and where that comes from."`
-	Version  versionCmd  `cmd:"" help:"The version of this binary."`
+	Testnet   testnetCmd   `cmd:"" help:"A whole network on this machine."`
+	Init      initCmd      `cmd:"" help:"Make a home for a node: keys, network file, configuration."`
+	Run       runCmd       `cmd:"" help:"Run a node."`
+	Resume    resumeCmd    `cmd:"" help:"Let a stopped node vote again that had stopped voting for a reason that a person must judge."`
+	Status    statusCmd    `cmd:"" help:"What a node does now; the exit code says whether it is in step."`
+	Health    healthCmd    `cmd:"" help:"Ask a node how it is; the exit code says so too."`
+	Peers     peersCmd     `cmd:"" help:"Who is connected, and the addresses to hand to others."`
+	Doctor    doctorCmd    `cmd:"" help:"Look for what is wrong, and say what to do."`
+	Network   networkCmd   `cmd:"" help:"Network files, and the members: who they are, admit, remove."`
+	Wallet    walletCmd    `cmd:"" help:"Your money: keys, deposits, withdrawals. It asks the chain, never a node."`
+	Vault     vaultCmd     `cmd:"" help:"The network's vault on chain: found it, look at it."`
+	Intent    intentCmd    `cmd:"" help:"Sign what you wish and hand it to a node."`
+	Statement statementCmd `cmd:"" help:"A wallet's account of one height: opening, in, out, closing."`
+	Session   sessionCmd   `cmd:"" help:"Keys that may spend for a wallet, within limits."`
+	Keys      keysCmd      `cmd:"" help:"Key files: show the public halves, seal with a passphrase."`
+	Evidence  evidenceCmd  `cmd:"" help:"Members that contradicted themselves, with proof."`
+	Batch     batchCmd     `cmd:"" help:"Decided batches."`
+	Snapshot  snapshotCmd  `cmd:"" help:"Begin new nodes from the state of another."`
+	Netting   nettingCmd   `cmd:"" help:"Netting itself, without a network."`
+	Bench     benchCmd     `cmd:"" help:"Measure this machine."`
+	Akash     akashCmd     `cmd:"" help:"Run a node on Akash: the deployment file, its check, its cost."`
+	Config    configCmd    `cmd:"" help:"Every setting, its value, and where that comes from."`
+	Version   versionCmd   `cmd:"" help:"The version of this binary."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Completion for bash, zsh and fish: prints what to put into the shell's file."`
 }

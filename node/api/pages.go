@@ -33,16 +33,17 @@ type leaf struct {
 
 	network *Network
 
-	Round   *Round
-	Flows   []flow
-	Intents []listed
-	Wallet  *Wallet
-	History []Happening
-	Next    string
-	Intent  *IntentStatus
-	Fields  []field
-	Mood    string
-	Why     string
+	Round     *Round
+	Flows     []flow
+	Intents   []listed
+	Wallet    *Wallet
+	History   []Happening
+	Statement *Statement
+	Next      string
+	Intent    *IntentStatus
+	Fields    []field
+	Mood      string
+	Why       string
 }
 
 // flow is what a round moves of a mint.
@@ -136,6 +137,7 @@ func inUnits(text string, decimals uint8) string {
 func (p *page) registerLeaves(s *Server) {
 	s.mux.HandleFunc("GET /round/{height}", s.leaf("round", s.roundPage))
 	s.mux.HandleFunc("GET /wallet/{key}", s.leaf("wallet", s.walletPage))
+	s.mux.HandleFunc("GET /wallet/{key}/{height}", s.leaf("statement", s.statementPage))
 	s.mux.HandleFunc("GET /intent/{id}", s.leaf("intent", s.intentPage))
 	s.mux.HandleFunc("GET /find", s.find)
 }
@@ -253,6 +255,22 @@ func (s *Server) walletPage(ctx context.Context, r *http.Request, l *leaf) error
 		return err
 	}
 	l.Title, l.Raw, l.History, l.Next = "Wallet "+short(key), "/api/wallets/"+key.String(), history.History, history.Next
+	return nil
+}
+
+func (s *Server) statementPage(ctx context.Context, r *http.Request, l *leaf) error {
+	key, err := parseKey("key", r.PathValue("key"))
+	if err != nil {
+		return err
+	}
+	height, err := parseHeight(r.PathValue("height"))
+	if err != nil {
+		return err
+	}
+	if l.Statement, err = s.backend.Statement(ctx, height, key, Page{Limit: pageIntents, After: cursor(r)}); err != nil {
+		return err
+	}
+	l.Title, l.Raw, l.Next = fmt.Sprintf("Statement of height %d", height), fmt.Sprintf("/api/rounds/%d/wallets/%s", height, key), l.Statement.Next
 	return nil
 }
 

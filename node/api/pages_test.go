@@ -9,7 +9,8 @@ import (
 // leafs are the pages of what the fake knows.
 func leafs(t testing.TB) map[string]string {
 	_, key := testWallet(1)
-	return map[string]string{"/round/7": "Round 7", "/wallet/" + key.String(): "Balances", "/intent/" + idOf(t, pay(t, 7)).String(): "Receipt"}
+	return map[string]string{"/round/7": "Round 7", "/wallet/" + key.String(): "Balances",
+		"/wallet/" + key.String() + "/7": "Statement of height 7", "/intent/" + idOf(t, pay(t, 7)).String(): "Receipt"}
 }
 
 // Every page is text: what the network says, markup and marks that turn the direction included, stands there as such.
@@ -35,10 +36,25 @@ func TestPagesAreText(t *testing.T) {
 	}
 }
 
+// A statement's page says all that its answer says, in the mint's own units.
+func TestStatementPage(t *testing.T) {
+	_, h := serve(t, newFake(t), 0)
+	_, key := testWallet(1)
+	_, other := testWallet(2)
+	_, b := fetch(t, h.URL+"/wallet/"+key.String()+"/7")
+	text := string(b)
+	for _, says := range []string{">10<", "+ 0.000005<", "− 0.000003<", ">10.000002<", "+ 0<", "− 2.002<", ">7.998002<", key.String() + "/sword",
+		"−2 USDC fee 0.002", `href="/wallet/` + other.String(), `href="/api/rounds/7/wallets/` + key.String(), `href="?after=50"`} {
+		if !strings.Contains(text, says) {
+			t.Errorf("the page does not say %q: %s", says, text)
+		}
+	}
+}
+
 func TestPagesOfWhatIsNotThere(t *testing.T) {
 	f := newFake(t)
 	_, h := serve(t, f, 0)
-	for path, status := range map[string]int{"/round/x": 400, "/wallet/x": 400, "/intent/x": 400, "/find?q=%3Cscript%3E": 400, "/find": 400} {
+	for path, status := range map[string]int{"/round/x": 400, "/wallet/x": 400, "/wallet/x/7": 400, "/wallet/" + testMint.String() + "/0": 400, "/intent/x": 400, "/find?q=%3Cscript%3E": 400, "/find": 400} {
 		if r, b := fetch(t, h.URL+path); r.StatusCode != status || !strings.Contains(string(b), "Not here") || strings.Contains(string(b), "<script>") {
 			t.Errorf("%s: %d %s", path, r.StatusCode, b)
 		}
