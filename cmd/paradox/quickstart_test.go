@@ -43,7 +43,7 @@ type page struct {
 }
 
 func TestTheWalletsQuickStart(t *testing.T) {
-	page{"wallet.md", "demo/you", nil, 10, []string{"deposited 50000000 (50 TUSD)", "is settled", "memo: rent for May", "signer: ", "withdrew ", "settled in height 1"}}.run(t)
+	page{"wallet.md", "demo/you", nil, 11, []string{"closing     48498500 (48.4985 TUSD)", "deposited 50000000 (50 TUSD)", "is settled", "memo: rent for May", "signer: ", "withdrew ", "settled in height 1"}}.run(t)
 }
 
 func TestTheOperatorsQuickStart(t *testing.T) {
@@ -52,7 +52,7 @@ func TestTheOperatorsQuickStart(t *testing.T) {
 }
 
 func TestTheAuditorsQuickStart(t *testing.T) {
-	page{"auditor.md", "demo/you", nil, 6, []string{"re-executed from 1", "all as computed here", "batch.car: ", "INSOLVENT"}}.run(t)
+	page{"auditor.md", "demo/you", nil, 7, []string{"closing  ", "re-executed from 1", "all as computed here", "batch.car: ", "INSOLVENT"}}.run(t)
 }
 
 func (p page) run(t *testing.T) {
