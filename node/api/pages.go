@@ -113,6 +113,19 @@ func (l *leaf) Amount(key any, n any) string {
 	}
 }
 
+// Goods is what an intent delivers or makes: an item by its name, or an amount of a mint.
+func (l *leaf) Goods(x StatementIntent) string {
+	if x.Quantity != nil {
+		if key, err := intent.ParseKey(x.Item); err == nil {
+			return l.Amount(key, *x.Quantity) + " " + l.mint(key).Symbol
+		}
+	}
+	if _, name, found := strings.Cut(x.Item, "/"); found {
+		return name
+	}
+	return x.Item
+}
+
 // inUnits puts the point into a number of base units.
 func inUnits(text string, decimals uint8) string {
 	n, ok := new(big.Int).SetString(text, 10)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/phantom-paradox/paradox/intent"
 )
 
 // leafs are the pages of what the fake knows.
@@ -47,6 +49,16 @@ func TestStatementPage(t *testing.T) {
 		"−2 USDC fee 0.002", `href="/wallet/` + other.String(), `href="/api/rounds/7/wallets/` + key.String(), `href="?after=50"`} {
 		if !strings.Contains(text, says) {
 			t.Errorf("the page does not say %q: %s", says, text)
+		}
+	}
+}
+
+func TestGoods(t *testing.T) {
+	l := &leaf{network: &Network{Mints: []intent.Mint{{Mint: testMint, Symbol: "USDC", Decimals: 6}}}}
+	n := Decimal(1_500_000)
+	for want, x := range map[string]StatementIntent{"": {}, "sword": {Item: testMint.String() + "/sword"}, "1.5 USDC": {Item: testMint.String(), Quantity: &n}, "x": {Item: "x", Quantity: &n}} {
+		if got := l.Goods(x); got != want {
+			t.Errorf("%+v: %q, not %q", x, got, want)
 		}
 	}
 }
