@@ -56,11 +56,12 @@ func (b *book) scores(all map[peer.ID]*pubsub.PeerScoreSnapshot) {
 	b.mu.Unlock()
 }
 
-// connected notes a connection and tells whether it is the peer's first.
+// connected notes a connection and tells whether it is the peer's first. One that has closed already is not noted: its end may have
+// been told before.
 func (b *book) connected(c network.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.peers[c.RemotePeer()]; ok {
+	if _, ok := b.peers[c.RemotePeer()]; ok || c.IsClosed() {
 		return false
 	}
 	b.peers[c.RemotePeer()] = &entry{
@@ -70,12 +71,16 @@ func (b *book) connected(c network.Conn) bool {
 	return true
 }
 
-func (b *book) disconnected(p peer.ID) bool {
+// disconnected forgets a peer unless another connection remains, and tells whether it did. A connection that comes in between is
+// either seen here or noted afterwards.
+func (b *book) disconnected(p peer.ID, remains func() bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, ok := b.peers[p]
+	if _, ok := b.peers[p]; !ok || remains() {
+		return false
+	}
 	delete(b.peers, p)
-	return ok
+	return true
 }
 
 // greeted notes what the handshake said, and tells whether that is new.
@@ -147,18 +152,21 @@ func (h *Host) Peers() []PeerInfo {
 // notifiee keeps the book and tells the subscribers.
 func (h *Host) notifiee() network.Notifiee {
 	return &network.NotifyBundle{
-		ConnectedF: func(_ network.Network, c network.Conn) {
-			if h.book.connected(c) {
-				h.events.emit(Event{Kind: PeerConnected, Peer: c.RemotePeer(), Detail: c.RemoteMultiaddr().String()})
-			}
-		},
+		ConnectedF: func(_ network.Network, c network.Conn) { h.connected(c) },
 		DisconnectedF: func(n network.Network, c network.Conn) {
 			h.book.closed(c)
-			if n.Connectedness(c.RemotePeer()) == network.Connected || !h.book.disconnected(c.RemotePeer()) {
+			if !h.book.disconnected(c.RemotePeer(), func() bool { return n.Connectedness(c.RemotePeer()) == network.Connected }) {
 				return
 			}
 			h.events.emit(Event{Kind: PeerDisconnected, Peer: c.RemotePeer()})
 			h.nudge()
 		},
+	}
+}
+
+// connected notes a connection. A handshake may be over before the swarm tells of its connection, and notes it then.
+func (h *Host) connected(c network.Conn) {
+	if h.book.connected(c) {
+		h.events.emit(Event{Kind: PeerConnected, Peer: c.RemotePeer(), Detail: c.RemoteMultiaddr().String()})
 	}
 }

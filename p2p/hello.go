@@ -13,7 +13,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	msmux "github.com/multiformats/go-multistream"
 )
 
 const (
@@ -25,6 +27,8 @@ const (
 	helloTime   = 5 * time.Second
 	foreignTime = 10 * time.Minute // before a node of another network or version may connect again
 	helloBuffer = 64               // identified peers that wait for the greeter
+	helloTries  = 4
+	helloPause  = 250 * time.Millisecond // before the second try, twice that before the third, and so on
 )
 
 // ErrIncompatible means that a peer is a node of another network, or speaks no version that this one speaks.
@@ -96,10 +100,10 @@ func (h *Host) hello(c network.Conn) hello {
 		Process: h.statement(), Twin: h.book.other(c)}
 }
 
-// startHello greets every peer that turns out to be a node: who dialled speaks first.
+// startHello greets every peer that turns out to be a node, or that did not say in time what it is: who dialled speaks first.
 func (h *Host) startHello() error {
 	h.host.SetStreamHandler(HelloProtocol, h.hear)
-	sub, err := h.host.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(helloBuffer))
+	sub, err := h.host.EventBus().Subscribe([]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerIdentificationFailed)}, eventbus.BufSize(helloBuffer))
 	if err != nil {
 		return fmt.Errorf("watch for peers: %w", err)
 	}
@@ -113,19 +117,55 @@ func (h *Host) startHello() error {
 				if !ok {
 					return
 				}
-				id, _ := e.(event.EvtPeerIdentificationCompleted)
-				if id.Conn == nil || id.Conn.Stat().Direction != network.DirOutbound || !slices.Contains(id.Protocols, HelloProtocol) {
-					continue
-				}
-				h.tasks.Go(func() {
-					if err := h.greet(id.Conn); err != nil {
-						h.log.Debug("the handshake failed", "peer", id.Peer, "error", err)
-					}
-				})
+				h.identified(e)
 			}
 		}
 	})
 	return nil
+}
+
+// identified greets on the connections that an event is of.
+func (h *Host) identified(e any) {
+	var conns []network.Conn
+	switch e := e.(type) {
+	case event.EvtPeerIdentificationCompleted:
+		if e.Conn != nil && slices.Contains(e.Protocols, HelloProtocol) {
+			conns = append(conns, e.Conn)
+		}
+	case event.EvtPeerIdentificationFailed:
+		conns = h.host.Network().ConnsToPeer(e.Peer)
+	}
+	for _, c := range conns {
+		if c.Stat().Direction == network.DirOutbound {
+			h.tasks.Go(func() { h.introduce(c) })
+		}
+	}
+}
+
+// introduce greets a peer, again where a greeting is lost. A node that cannot be greeted is hung up on: it would be connected and
+// not be there, and nobody would dial it again.
+func (h *Host) introduce(c network.Conn) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var err error
+	for wait := range helloTries {
+		pause.Reset(time.Duration(wait) * helloPause)
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-pause.C:
+		}
+		if err = h.greet(c); err == nil || c.IsClosed() {
+			return
+		}
+		h.log.Debug("the handshake failed", "peer", c.RemotePeer(), "error", err)
+		_, stranger := errors.AsType[msmux.ErrNotSupported[protocol.ID]](err)
+		if stranger || errors.Is(err, ErrIncompatible) {
+			return
+		}
+	}
+	h.log.Info("a peer is hung up on: it cannot be greeted", "peer", c.RemotePeer(), "error", err)
+	_ = c.Close() // it has ended if this fails
 }
 
 // greet speaks first on a connection.
@@ -201,6 +241,7 @@ func (h *Host) meet(s network.Stream) error {
 	if err != nil {
 		return err
 	}
+	h.connected(s.Conn())
 	h.accused(other.Twin, p)
 	if other.Process != nil && other.Process.check(p) == nil && h.book.introduced(s.Conn(), other.Process) {
 		h.tellDouble(p)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,12 +167,16 @@ func TestCloseEndsRequests(t *testing.T) {
 func TestNonsenseInTheHandshake(t *testing.T) {
 	ctx, a, b := pair(t)
 	for _, raw := range [][]byte{{}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, binary.AppendUvarint(nil, maxHello+1), {3, 1, 2, 3}} {
-		s, err := a.host.NewStream(network.WithNoDial(ctx, "test"), b.ID(), HelloProtocol)
-		check(t, err)
-		if _, err := s.Write(raw); err != nil {
-			t.Fatal(err)
+		var s network.Stream
+		for written := false; !written; { // while two of its streams are served, a third is reset
+			check(t, ctx.Err())
+			var err error
+			s, err = a.host.NewStream(network.WithNoDial(ctx, "test"), b.ID(), HelloProtocol)
+			check(t, err)
+			_, err = s.Write(raw)
+			written = err == nil
 		}
-		check(t, s.CloseWrite())
+		err := s.CloseWrite()
 		for b := make([]byte, 64); err == nil; { // its hello, then the end of the stream, one way or the other
 			_, err = s.Read(b)
 		}
@@ -179,6 +184,42 @@ func TestNonsenseInTheHandshake(t *testing.T) {
 	}
 	if p := b.Peers(); len(p) != 1 || p[0].Version != 1 {
 		t.Errorf("peers %+v", p)
+	}
+}
+
+// A handshake that is lost is tried again, and one that is over before the swarm tells of its connection counts.
+func TestAHandshakeIsNotLost(t *testing.T) {
+	ctx := testContext(t)
+	a, b := newHost(t, "a", nil), newHost(t, "b", nil)
+	var lost atomic.Int32
+	b.host.SetStreamHandler(HelloProtocol, func(s network.Stream) {
+		if lost.Add(1) < helloTries {
+			_ = s.Reset()
+			return
+		}
+		b.hear(s)
+	})
+	connect(t, ctx, a, b)
+	events, stop := a.Events(64)
+	defer stop()
+	if !a.book.disconnected(b.ID(), func() bool { return false }) {
+		t.Fatal("it was not noted")
+	}
+	check(t, a.greet(a.host.Network().ConnsToPeer(b.ID())[0]))
+	await(t, ctx, events, PeerConnected, b.ID())
+	await(t, ctx, events, PeerReady, b.ID())
+}
+
+func TestANodeThatCannotBeGreetedIsHungUpOn(t *testing.T) {
+	ctx := testContext(t)
+	a, b := newHost(t, "a", nil), newHost(t, "b", nil)
+	b.host.SetStreamHandler(HelloProtocol, func(s network.Stream) { _ = s.Reset() })
+	events, stop := a.Events(64)
+	defer stop()
+	check(t, a.Connect(ctx, b.Info()))
+	await(t, ctx, events, PeerDisconnected, b.ID())
+	if n := a.book.nodes(); n != 0 {
+		t.Errorf("%d nodes", n)
 	}
 }
 
