@@ -45,7 +45,7 @@ cross: ## compile for the systems that CI does not run on
 
 # Networks of real sockets and processes run one package after the other, and those under storms alone: what else would run beside
 # them is weather of another kind. Those on hosts of their own are `make netns`: they need what not every machine gives.
-ALL    = $(shell $(GO) list $(PKG))
+ALL    = $(eval ALL := $(or $(shell $(GO) list $(PKG)),$(error go list $(PKG) names no package)))$(ALL)
 LIVE   = $(filter %/chain %/chain/svm %/chain/wallet %/cmd/paradox %/node %/p2p %/testnet,$(ALL))
 STORMS = $(filter %/testnet/chaos,$(ALL))
 REST   = $(filter-out $(LIVE) $(STORMS) %/testnet/netns,$(ALL))

@@ -29,6 +29,8 @@ type book struct {
 	mu    sync.Mutex
 	peers map[peer.ID]*entry
 	score map[peer.ID]float64
+
+	introduced map[string]bool // connections on which this node speaks first, and has begun to
 }
 
 type entry struct {
@@ -44,7 +46,7 @@ type entry struct {
 	told      time.Time           // when it was told that it is two
 }
 
-func newBook() *book { return &book{peers: map[peer.ID]*entry{}} }
+func newBook() *book { return &book{peers: map[peer.ID]*entry{}, introduced: map[string]bool{}} }
 
 func (b *book) scores(all map[peer.ID]*pubsub.PeerScoreSnapshot) {
 	score := make(map[peer.ID]float64, len(all))
@@ -71,7 +73,25 @@ func (b *book) connected(c network.Conn) bool {
 	return true
 }
 
-// disconnected forgets a peer unless another connection remains, and tells whether it did. A connection that comes in between is
+// introduce says whether a connection is still to be introduced, and notes that it is being so.
+func (b *book) introduce(c network.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.introduced[c.ID()] || c.IsClosed() {
+		return false
+	}
+	b.introduced[c.ID()] = true
+	return true
+}
+
+// strange notes that whoever is at the other end is no node of this network as yet.
+func (b *book) strange(c network.Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.introduced, c.ID())
+}
+
+// disconnected forgets a peer unless another connection of its own remains, and tells whether it did. A connection that comes in between is
 // either seen here or noted afterwards.
 func (b *book) disconnected(p peer.ID, remains func() bool) bool {
 	b.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -27,8 +28,9 @@ const (
 	helloTime   = 5 * time.Second
 	foreignTime = 10 * time.Minute // before a node of another network or version may connect again
 	helloBuffer = 64               // identified peers that wait for the greeter
-	helloTries  = 4
-	helloPause  = 250 * time.Millisecond // before the second try, twice that before the third, and so on
+
+	firstGreeting = 250 * time.Millisecond // before a lost handshake is tried again; twice that before the next time, and so on
+	lastGreeting  = time.Minute            // at most
 )
 
 // ErrIncompatible means that a peer is a node of another network, or speaks no version that this one speaks.
@@ -100,7 +102,7 @@ func (h *Host) hello(c network.Conn) hello {
 		Process: h.statement(), Twin: h.book.other(c)}
 }
 
-// startHello greets every peer that turns out to be a node, or that did not say in time what it is: who dialled speaks first.
+// startHello greets every peer that turns out to be a node, or that could not be identified: who dialled speaks first.
 func (h *Host) startHello() error {
 	h.host.SetStreamHandler(HelloProtocol, h.hear)
 	sub, err := h.host.EventBus().Subscribe([]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerIdentificationFailed)}, eventbus.BufSize(helloBuffer))
@@ -136,36 +138,39 @@ func (h *Host) identified(e any) {
 		conns = h.host.Network().ConnsToPeer(e.Peer)
 	}
 	for _, c := range conns {
-		if c.Stat().Direction == network.DirOutbound {
+		if st := c.Stat(); st.Direction == network.DirOutbound && !st.Limited { // over a relay peers arrange a connection of their own
 			h.tasks.Go(func() { h.introduce(c) })
 		}
 	}
 }
 
-// introduce greets a peer, again where a greeting is lost. A node that cannot be greeted is hung up on: it would be connected and
-// not be there, and nobody would dial it again.
+// introduce greets a peer until it knows this node, as long as the connection lasts: a node that was not greeted would be connected
+// and not be there, and nobody would dial it again. A peer is identified again with each of its changes; a connection is introduced
+// once.
 func (h *Host) introduce(c network.Conn) {
+	if !h.book.introduce(c) {
+		return
+	}
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	var err error
-	for wait := range helloTries {
-		pause.Reset(time.Duration(wait) * helloPause)
+	for wait := firstGreeting; ; wait = min(2*wait, lastGreeting) {
 		select {
 		case <-h.ctx.Done():
 			return
 		case <-pause.C:
 		}
-		if err = h.greet(c); err == nil || c.IsClosed() {
+		err := h.greet(c)
+		if err == nil || h.ctx.Err() != nil || c.IsClosed() {
 			return
 		}
 		h.log.Debug("the handshake failed", "peer", c.RemotePeer(), "error", err)
 		_, stranger := errors.AsType[msmux.ErrNotSupported[protocol.ID]](err)
 		if stranger || errors.Is(err, ErrIncompatible) {
+			h.book.strange(c) // it may become a node
 			return
 		}
+		pause.Reset(wait)
 	}
-	h.log.Info("a peer is hung up on: it cannot be greeted", "peer", c.RemotePeer(), "error", err)
-	_ = c.Close() // it has ended if this fails
 }
 
 // greet speaks first on a connection.
@@ -185,12 +190,29 @@ func (h *Host) greet(c network.Conn) error {
 	if err := writeFrame(s, h.hello(s.Conn()).encode(), maxHello); err != nil {
 		return fmt.Errorf("say hello: %w", err)
 	}
-	err = h.meet(s)
-	h.book.measured(c.RemotePeer(), now().Sub(began))
-	if errors.Is(err, ErrIncompatible) {
-		h.refuse(c.RemotePeer(), err)
+	if err := h.meet(s); err != nil {
+		if errors.Is(err, ErrIncompatible) {
+			h.refuse(c.RemotePeer(), err)
+		}
+		return err
 	}
-	return err
+	h.book.measured(c.RemotePeer(), now().Sub(began))
+	return heard(s)
+}
+
+// heard waits until the other has ended its side of a handshake: it resets the stream of a hello that it could not read.
+func heard(s network.Stream) error {
+	if err := s.CloseWrite(); err != nil {
+		return fmt.Errorf("end the handshake: %w", err)
+	}
+	switch _, err := s.Read(make([]byte, 1)); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("the hello was not heard: %w", err)
+	default:
+		return fmt.Errorf("%w: something follows the hello", ErrBadFrame)
+	}
 }
 
 // hear answers a hello.
@@ -209,9 +231,6 @@ func (h *Host) hear(s network.Stream) {
 	if err := writeFrame(s, h.hello(s.Conn()).encode(), maxHello); err != nil {
 		_ = s.Reset()
 		return
-	}
-	if err := s.CloseWrite(); err != nil {
-		h.log.Debug("the handshake failed", "peer", s.Conn().RemotePeer(), "error", err)
 	}
 	err = h.meet(s)
 	if errors.Is(err, ErrIncompatible) {
@@ -243,7 +262,7 @@ func (h *Host) meet(s network.Stream) error {
 	}
 	h.connected(s.Conn())
 	h.accused(other.Twin, p)
-	if other.Process != nil && other.Process.check(p) == nil && h.book.introduced(s.Conn(), other.Process) {
+	if other.Process != nil && other.Process.check(p) == nil && h.book.leads(s.Conn(), other.Process) {
 		h.tellDouble(p)
 	}
 	if h.book.greeted(p, other.Agent, version) {

@@ -143,8 +143,8 @@ func (b *book) other(c network.Conn) *process {
 	return out
 }
 
-// introduced notes which process a connection leads to, and says whether the peer is another one too.
-func (b *book) introduced(c network.Conn, p *process) (double bool) {
+// leads notes which process a connection leads to, and says whether the peer is another one too.
+func (b *book) leads(c network.Conn, p *process) (double bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e, ok := b.peers[c.RemotePeer()]
@@ -162,6 +162,7 @@ func (b *book) introduced(c network.Conn, p *process) (double bool) {
 func (b *book) closed(c network.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	delete(b.introduced, c.ID())
 	if e, ok := b.peers[c.RemotePeer()]; ok {
 		delete(e.processes, c.ID())
 	}

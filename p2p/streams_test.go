@@ -13,8 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
 func pair(t *testing.T) (context.Context, *Host, *Host) {
@@ -193,7 +195,7 @@ func TestAHandshakeIsNotLost(t *testing.T) {
 	a, b := newHost(t, "a", nil), newHost(t, "b", nil)
 	var lost atomic.Int32
 	b.host.SetStreamHandler(HelloProtocol, func(s network.Stream) {
-		if lost.Add(1) < helloTries {
+		if lost.Add(1) < 3 {
 			_ = s.Reset()
 			return
 		}
@@ -210,16 +212,29 @@ func TestAHandshakeIsNotLost(t *testing.T) {
 	await(t, ctx, events, PeerReady, b.ID())
 }
 
-func TestANodeThatCannotBeGreetedIsHungUpOn(t *testing.T) {
+// A hello that the other could not read is said again, and a connection is not introduced twice.
+func TestAHelloThatIsNotHeardIsSaidAgain(t *testing.T) {
 	ctx := testContext(t)
 	a, b := newHost(t, "a", nil), newHost(t, "b", nil)
-	b.host.SetStreamHandler(HelloProtocol, func(s network.Stream) { _ = s.Reset() })
-	events, stop := a.Events(64)
-	defer stop()
-	check(t, a.Connect(ctx, b.Info()))
-	await(t, ctx, events, PeerDisconnected, b.ID())
-	if n := a.book.nodes(); n != 0 {
-		t.Errorf("%d nodes", n)
+	var heard atomic.Int32
+	b.host.SetStreamHandler(HelloProtocol, func(s network.Stream) {
+		if heard.Add(1) > 1 {
+			b.hear(s)
+			return
+		}
+		_ = writeFrame(s, b.hello(s.Conn()).encode(), maxHello)
+		_, _ = s.Read(make([]byte, 1)) // as far as it comes
+		_ = s.Reset()
+	})
+	connect(t, ctx, a, b)
+	c := a.host.Network().ConnsToPeer(b.ID())[0]
+	for range 3 {
+		a.identified(event.EvtPeerIdentificationCompleted{Peer: b.ID(), Conn: c, Protocols: []protocol.ID{HelloProtocol}})
+		a.identified(event.EvtPeerIdentificationFailed{Peer: b.ID()})
+	}
+	check(t, a.greet(c)) // behind those, if there were any
+	if n := heard.Load(); n != 3 {
+		t.Errorf("%d hellos, not a lost one, a second and one by hand", n)
 	}
 }
 

@@ -92,23 +92,32 @@ func (c endingConn) AcceptStream() (network.MuxedStream, error) {
 
 type endingStream struct{ network.MuxedStream }
 
+// The library may still have a stream's first bytes to write when it is reset, and lifts the deadline for that: so a writer is woken
+// before, a reader after, who would else be told of the deadline and not of the reset.
+
 func (s endingStream) Reset() error {
-	err := s.MuxedStream.Reset()
-	s.wake()
-	return err
+	s.wakeWriter()
+	defer s.wakeReader()
+	return s.MuxedStream.Reset()
 }
 
 func (s endingStream) ResetWithError(code network.StreamErrorCode) error {
-	err := s.MuxedStream.ResetWithError(code)
-	s.wake()
-	return err
+	s.wakeWriter()
+	defer s.wakeReader()
+	return s.MuxedStream.ResetWithError(code)
 }
 
+// Close wakes no writer: whoever closes has written, and that is still sent.
 func (s endingStream) Close() error {
-	err := s.MuxedStream.Close()
-	s.wake()
-	return err
+	defer s.wakeReader()
+	return s.MuxedStream.Close()
 }
 
-// wake ends what waits for a session that will not tell.
-func (s endingStream) wake() { _ = s.SetDeadline(time.Unix(1, 0)) } // it has ended if this fails
+func (s endingStream) CloseRead() error {
+	defer s.wakeReader()
+	return s.MuxedStream.CloseRead()
+}
+
+// The stream has ended if these fail.
+func (s endingStream) wakeWriter() { _ = s.SetWriteDeadline(time.Unix(1, 0)) }
+func (s endingStream) wakeReader() { _ = s.SetReadDeadline(time.Unix(1, 0)) }

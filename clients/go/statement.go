@@ -2,10 +2,12 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
 	"github.com/phantom-paradox/paradox/intent"
+	"github.com/phantom-paradox/paradox/network"
 )
 
 // A Statement is a wallet's account of a settled height.
@@ -51,29 +53,37 @@ type StatementIntent struct {
 	Quantity     string      `json:"quantity,omitempty"`
 }
 
-// maxStatementPages bounds how far a node is followed: no batch has as many intents.
-const maxStatementPages = 10_000
+// statementPage is as long as a node makes a page.
+const statementPage = 200
+
+// errPages says that pages do not make a statement.
+var errPages = errors.New("client: the node's pages make no statement")
 
 // Statement is a wallet's account of a settled height, with all its intents: ErrUnknown where the node has not decided the
 // height, or no longer has its batch.
 func (c *Client) Statement(ctx context.Context, height uint64, wallet intent.Key) (*Statement, error) {
-	path := fmt.Sprintf("/api/rounds/%d/wallets/%s?limit=200", height, wallet)
-	all, err := get[Statement](ctx, c, path)
-	if err != nil {
-		return nil, err
-	}
-	for range maxStatementPages {
-		if all.Next == "" {
-			return all, nil
-		}
-		page, err := get[Statement](ctx, c, path+"&after="+url.QueryEscape(all.Next))
+	path := fmt.Sprintf("/api/rounds/%d/wallets/%s?limit=%d", height, wallet, statementPage)
+	var all *Statement
+	for after := ""; ; {
+		page, err := get[Statement](ctx, c, path+after)
 		if err != nil {
 			return nil, err
 		}
-		if len(page.Intents) == 0 && page.Next != "" {
-			break
+		if all == nil {
+			all = &Statement{Wallet: wallet, Height: height, Time: page.Time, Batch: page.Batch, Balances: page.Balances, Gained: page.Gained, Given: page.Given}
 		}
-		all.Intents, all.Next = append(all.Intents, page.Intents...), page.Next
+		if page.Wallet != wallet || page.Height != height || page.Batch != all.Batch {
+			return nil, fmt.Errorf("%w: one is of %s at height %d, batch %s", errPages, page.Wallet, page.Height, page.Batch)
+		}
+		if all.Intents = append(all.Intents, page.Intents...); len(all.Intents) > network.MaxIntents {
+			return nil, fmt.Errorf("%w: they have more intents than a batch", errPages)
+		}
+		if page.Next == "" {
+			return all, nil
+		}
+		if len(page.Intents) == 0 {
+			return nil, fmt.Errorf("%w: an empty one has another behind it", errPages)
+		}
+		after = "&after=" + url.QueryEscape(page.Next)
 	}
-	return nil, fmt.Errorf("client: the statement of height %d has no end: the node leads in circles", height)
 }

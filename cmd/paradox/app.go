@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
@@ -155,8 +156,10 @@ func (a *app) load() (*config.Loaded, error) {
 // print answers: v as one line of JSON, or what text writes.
 func (a *app) print(v any, text func(w io.Writer)) error {
 	if !a.json {
-		text(a.out)
-		return nil
+		var b strings.Builder
+		text(&b)
+		_, err := io.WriteString(a.out, legible(b.String()))
+		return err
 	}
 	e := json.NewEncoder(a.out)
 	e.SetEscapeHTML(false) // links stay readable
@@ -164,6 +167,29 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	return nil
+}
+
+// legible marks what steers a terminal or turns the direction of text: much of what commands print was said by others.
+func legible(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+// line is legible text that does not begin another line or column.
+func line(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func (a *app) usage(err error) int {
@@ -188,7 +214,7 @@ func (a *app) complain(code int, text string) {
 		text = strings.ReplaceAll(text, url, config.RedactURL(url))
 	}
 	if !a.json {
-		fmt.Fprintln(a.err, "paradox:", text)
+		fmt.Fprintln(a.err, "paradox:", legible(text))
 		return
 	}
 	b, err := json.Marshal(map[string]any{"error": map[string]any{"exit": code, "message": text}})

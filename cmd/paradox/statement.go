@@ -76,11 +76,11 @@ func (s statementCmd) height(ctx context.Context, c *client.Client) (uint64, err
 }
 
 func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
-	fmt.Fprintf(w, "wallet  %s\nheight  %d, %s\nbatch   %s\n", s.Wallet, s.Height, time.Unix(s.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"), s.Batch)
+	fmt.Fprintf(w, "wallet  %s\nheight  %d, %s\nbatch   %s\n", s.Wallet, s.Height, time.Unix(s.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"), line(s.Batch))
 	units := inUnitsOf(mints)
 	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, l := range s.Balances {
-		fmt.Fprintf(tw, "\n%s\n", l.Symbol)
+		fmt.Fprintf(tw, "\n%s\n", line(l.Symbol))
 		dec := func(n uint64) string { return strconv.FormatUint(n, 10) }
 		rows := [][2]string{{"before", dec(l.Before)}, {"deposited", l.Deposited}, {"withdrawn", l.Withdrawn}, {"opening", dec(l.Opening)}, {"in", l.In}, {"out", l.Out}, {"closing", dec(l.Closing)}}
 		for _, r := range rows {
@@ -96,7 +96,7 @@ func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
 		items []string
 	}{{"gained", s.Gained}, {"given", s.Given}} {
 		for _, item := range list.items {
-			fmt.Fprintf(w, "\n%s %s", list.what, item)
+			fmt.Fprintf(w, "\n%s %s", list.what, line(item))
 		}
 	}
 	if len(s.Gained)+len(s.Given) > 0 {
@@ -119,7 +119,8 @@ func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
 		if x.Quantity != "" {
 			item = x.Quantity + " of " + item
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.Direction, x.Kind, units(x.Mint, x.Amount), units(x.Mint, x.Fee), cmp.Or(with, "-"), cmp.Or(item, "-"), x.ID)
+		item = line(item)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", line(x.Direction), line(x.Kind), units(x.Mint, x.Amount), units(x.Mint, x.Fee), cmp.Or(with, "-"), cmp.Or(item, "-"), x.ID)
 	}
 	tw.Flush()
 }
@@ -136,6 +137,6 @@ func inUnitsOf(mints []intent.Mint) func(mint *intent.Key, base string) string {
 				return amount(n, m)
 			}
 		}
-		return base
+		return line(base)
 	}
 }

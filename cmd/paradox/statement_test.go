@@ -58,3 +58,28 @@ func TestStatement(t *testing.T) {
 	node.Close()
 	s.expect(3, "is a node running there", "statement", "9", other.String(), "--node", node.URL)
 }
+
+// What a node says steers no terminal, and forges no line.
+func TestWhatOthersSaidIsText(t *testing.T) {
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/network":
+			fmt.Fprint(w, `{"name":"n"}`)
+		case "/api/status":
+			fmt.Fprint(w, "{\"version\":\"\\u001b[2Jv\",\"network\":\"\\u202en\",\"peers\":1,\"synced\":true,\"chain\":{\"events\":\"5\"}}")
+		case "/api/rounds/9/wallets/" + (intent.Key{2}).String():
+			fmt.Fprintf(w, `{"wallet":%q,"height":9,"batch":"b\n  closing     7","gained":["a\tb\u009b"],"balances":[{"symbol":"X\n","before":"0","deposited":"1\n","withdrawn":"0","opening":"0","in":"0","out":"0","closing":"0"}]}`, intent.Key{2})
+		default:
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprint(w, `{"detail":"\u001b]0;title\u0007"}`)
+		}
+	}))
+	defer node.Close()
+	s := newShell(t)
+	for _, args := range [][]string{{"status"}, {"statement", "9", intent.Key{2}.String()}, {"statement", "8", intent.Key{2}.String()}, {"peers"}} {
+		_, out, err := s.run(append(args, "--node", node.URL)...)
+		if text := out + err; !strings.Contains(text, "\ufffd") || strings.ContainsAny(text, "\x1b\x07\u202e\u009b") || strings.Contains(text, "\n  closing     7") {
+			t.Errorf("%q: %q", args, text)
+		}
+	}
+}
