@@ -122,7 +122,7 @@ func (c *client) do(ctx context.Context, v verb, r row, origins []string) (answe
 		res, err := c.pins.PinsRequestidDelete(ctx, r.Request).Execute() //nolint:bodyclose // boxo reads and closes it
 		a := c.judge(res, err)
 		if a.blame == gone {
-			a.blame = fine // nothing is left to remove
+			return answer{}, nil // nothing is left to remove
 		}
 		return a, nil
 	}
