@@ -98,8 +98,7 @@ func TestStatementsOfATrade(t *testing.T) {
 	ask := c.sign(maker, intent.Intent{Kind: intent.Ask, Mint: &mint, Amount: 5000, Item: item})
 	askID := c.hand(cl, ask)[0]
 	fee := intent.Fee(5000, c.file.FeeBps)
-	var bought []intent.ID
-	bought = append(bought, c.hand(cl, c.sign(buyer, intent.Intent{Kind: intent.Buy, Mint: &mint, Amount: 5000, Fee: fee, Ask: &askID}))...)
+	bought := c.hand(cl, c.sign(buyer, intent.Intent{Kind: intent.Buy, Mint: &mint, Amount: 5000, Fee: fee, Ask: &askID}))
 	c.settled(bought)
 	height := func(id intent.ID) uint64 {
 		s, err := cl.Intent(t.Context(), id)
@@ -156,6 +155,9 @@ func (c *cluster) statementPages(t *testing.T, height uint64, w intent.Key) {
 		after := ""
 		for range len(whole.Intents) + 1 {
 			page := read[client.Statement](c, 0, fmt.Sprintf("/api/rounds/%d/wallets/%s?limit=%d&after=%s", height, w, limit, after))
+			if len(page.Intents) > limit {
+				t.Errorf("%d intents in a page of %d", len(page.Intents), limit)
+			}
 			got = append(got, page.Intents...)
 			if after = page.Next; after == "" {
 				break

@@ -40,10 +40,14 @@ func TestPagesAreText(t *testing.T) {
 
 // A statement's page says all that its answer says, in the mint's own units.
 func TestStatementPage(t *testing.T) {
-	_, h := serve(t, newFake(t), 0)
+	f := newFake(t)
+	_, h := serve(t, f, 0)
 	_, key := testWallet(1)
 	_, other := testWallet(2)
-	_, b := fetch(t, h.URL+"/wallet/"+key.String()+"/7")
+	_, b := fetch(t, h.URL+"/wallet/"+key.String()+"/7?after=50")
+	if want := (Page{Limit: pageIntents, After: "50"}); len(f.pages) != 1 || f.pages[0] != want {
+		t.Errorf("asked for %+v", f.pages)
+	}
 	text := string(b)
 	for _, says := range []string{">10<", "+ 0.000005<", "− 0.000003<", ">10.000002<", "+ 0<", "− 2.002<", ">7.998002<", key.String() + "/sword",
 		"−2 USDC fee 0.002", `href="/wallet/` + other.String(), `href="/api/rounds/7/wallets/` + key.String(), `href="?after=50"`} {
