@@ -9,12 +9,12 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
 	"golang.org/x/term"
 
+	"github.com/phantom-paradox/paradox/internal/legible"
 	"github.com/phantom-paradox/paradox/node/config"
 )
 
@@ -158,7 +158,7 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 	if !a.json {
 		var b strings.Builder
 		text(&b)
-		_, err := io.WriteString(a.out, legible(b.String()))
+		_, err := io.WriteString(a.out, legible.Text(b.String())) // much of it was said by others
 		return err
 	}
 	e := json.NewEncoder(a.out)
@@ -167,29 +167,6 @@ func (a *app) print(v any, text func(w io.Writer)) error {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	return nil
-}
-
-// legible marks what steers a terminal or turns the direction of text: much of what commands print was said by others.
-func legible(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// line is legible text that does not begin another line or column.
-func line(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }
 
 func (a *app) usage(err error) int {
@@ -214,7 +191,7 @@ func (a *app) complain(code int, text string) {
 		text = strings.ReplaceAll(text, url, config.RedactURL(url))
 	}
 	if !a.json {
-		fmt.Fprintln(a.err, "paradox:", legible(text))
+		fmt.Fprintln(a.err, "paradox:", legible.Text(text))
 		return
 	}
 	b, err := json.Marshal(map[string]any{"error": map[string]any{"exit": code, "message": text}})

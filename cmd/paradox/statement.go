@@ -12,6 +12,7 @@ import (
 
 	client "github.com/phantom-paradox/paradox/clients/go"
 	"github.com/phantom-paradox/paradox/intent"
+	"github.com/phantom-paradox/paradox/internal/legible"
 )
 
 type statementCmd struct {
@@ -76,11 +77,11 @@ func (s statementCmd) height(ctx context.Context, c *client.Client) (uint64, err
 }
 
 func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
-	fmt.Fprintf(w, "wallet  %s\nheight  %d, %s\nbatch   %s\n", s.Wallet, s.Height, time.Unix(s.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"), line(s.Batch))
+	fmt.Fprintf(w, "wallet  %s\nheight  %d, %s\nbatch   %s\n", s.Wallet, s.Height, time.Unix(s.Time, 0).UTC().Format("2006-01-02 15:04:05 UTC"), legible.Line(s.Batch))
 	units := inUnitsOf(mints)
 	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, l := range s.Balances {
-		fmt.Fprintf(tw, "\n%s\n", line(l.Symbol))
+		fmt.Fprintf(tw, "\n%s\n", legible.Line(l.Symbol))
 		dec := func(n uint64) string { return strconv.FormatUint(n, 10) }
 		rows := [][2]string{{"before", dec(l.Before)}, {"deposited", l.Deposited}, {"withdrawn", l.Withdrawn}, {"opening", dec(l.Opening)}, {"in", l.In}, {"out", l.Out}, {"closing", dec(l.Closing)}}
 		for _, r := range rows {
@@ -96,7 +97,7 @@ func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
 		items []string
 	}{{"gained", s.Gained}, {"given", s.Given}} {
 		for _, item := range list.items {
-			fmt.Fprintf(w, "\n%s %s", list.what, line(item))
+			fmt.Fprintf(w, "\n%s %s", list.what, legible.Line(item))
 		}
 	}
 	if len(s.Gained)+len(s.Given) > 0 {
@@ -119,8 +120,8 @@ func statementText(w io.Writer, s *client.Statement, mints []intent.Mint) {
 		if x.Quantity != "" {
 			item = x.Quantity + " of " + item
 		}
-		item = line(item)
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", line(x.Direction), line(x.Kind), units(x.Mint, x.Amount), units(x.Mint, x.Fee), cmp.Or(with, "-"), cmp.Or(item, "-"), x.ID)
+		item = legible.Line(item)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", legible.Line(x.Direction), legible.Line(x.Kind), units(x.Mint, x.Amount), units(x.Mint, x.Fee), cmp.Or(with, "-"), cmp.Or(item, "-"), x.ID)
 	}
 	tw.Flush()
 }
@@ -137,6 +138,6 @@ func inUnitsOf(mints []intent.Mint) func(mint *intent.Key, base string) string {
 				return amount(n, m)
 			}
 		}
-		return line(base)
+		return legible.Line(base)
 	}
 }

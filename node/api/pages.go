@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/phantom-paradox/paradox/intent"
+	"github.com/phantom-paradox/paradox/internal/legible"
 )
 
 // The pages of one round, one wallet and one intent: made here, without scripts, from what the API answers. html/template makes
@@ -64,16 +65,8 @@ type field struct {
 	Key         bool
 }
 
-// plain marks what turns the direction of the text around it, or is no text at all.
-func plain(v any) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20, r >= 0x7f && r < 0xa0, r == 0x61c, r == 0x200e, r == 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return '\ufffd'
-		}
-		return r
-	}, fmt.Sprint(v))
-}
+// plain is what the network said, as text in a line.
+func plain(v any) string { return legible.Line(fmt.Sprint(v)) }
 
 func seconds(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s" }
 
